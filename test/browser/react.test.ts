@@ -97,6 +97,42 @@ describe.skipIf(!hasChromium())('useSluice in a page', () => {
     expect(await page.locator('li span').allInnerTexts()).toEqual(['Good day', 'Edited.']);
   });
 
+  test('leaves a reply with its conversation and finds it again, in another tab, too, which stops it', async () => {
+    const pace = manualGate();
+    await using stage = await browserStage(
+      ['First.', { text: ['Half', ' more', ' whole'], gate: pace.gate }],
+      { resumable: true },
+      'use-sluice',
+    );
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    const texts = (): Promise<string[]> => page.locator('li span').allInnerTexts();
+    await say(page, 'Hi');
+    await reply(page).getByText('First.').waitFor();
+    await inState(page, 'ready');
+    await say(page, 'Go on');
+    pace.release();
+    await reply(page).nth(1).getByText('Half', { exact: true }).waitFor();
+    await press(page, 'other');
+    await page.locator('li').first().waitFor({ state: 'detached' });
+    await inState(page, 'ready');
+    // Nobody reads it meanwhile.
+    pace.release();
+    await press(page, 'other');
+    await reply(page).nth(1).getByText('Half more', { exact: true }).waitFor();
+    await inState(page, 'streaming');
+    expect(await texts()).toEqual(['Hi', 'First.', 'Go on', 'Half more']);
+    const other = await page.context().newPage();
+    await other.goto(`${stage.url}/test`);
+    await reply(other).nth(1).getByText('Half more', { exact: true }).waitFor();
+    await press(other, 'stop');
+    for (const tab of [page, other]) {
+      await inState(tab, 'ready');
+      expect(await tab.locator('li span').allInnerTexts()).toEqual(['Hi', 'First.', 'Go on', 'Half more']);
+      expect(await tab.locator('#error').innerText()).toBe('');
+    }
+  });
+
   test('approves a call that waits', async () => {
     await using stage = await browserStage([{ toolCalls: [REFUND] }, 'Paid.'], {}, 'use-sluice');
     await using opened = await open(`${stage.url}/test`);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/index.ts';
 import { saidItems } from './items.ts';
 import { errorOf, soon } from './turn.ts';
-import { eventsOf, sendEvents, turnServer } from './turn-server.ts';
+import { eventsOf, eventStream, sendEvents, turnServer } from './turn-server.ts';
 
 describe('an answer that is not a stream', () => {
   test.each(['text/html', 'application/json', ''])(
@@ -98,4 +98,35 @@ test('a token that cannot be had is an error of ours for all requests, with its 
   });
   expect(await errorOf(client.conversations.list())).toMatchObject({ code: 'network', cause });
   expect(await errorOf(client.run('Hello'))).toMatchObject({ code: 'network', cause });
+});
+
+test('a connection that breaks at any byte, also within an event or a character, loses nothing and gives nothing twice', async () => {
+  const events = eventsOf(saidItems('Grüße', ' 🌊\r\n', '水'));
+  const bytes = new TextEncoder().encode(events.join(''));
+  /** One byte a read, and then the connection breaks. */
+  const cutAt = (cut: number): ReadableStream<Uint8Array> => {
+    let at = 0;
+    return new ReadableStream({
+      pull(controller) {
+        if (at < cut) controller.enqueue(bytes.slice(at, ++at));
+        else controller.error(new TypeError('terminated'));
+      },
+    });
+  };
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const asked: (string | null)[] = [];
+    const client = createClient({
+      url: 'http://localhost',
+      ...soon,
+      fetch: (_input, init) => {
+        const after = new Headers(init?.headers).get('last-event-id');
+        asked.push(after);
+        const rest = events.slice(after === null ? 0 : Number.parseInt(after, 10) + 1).join('');
+        return Promise.resolve(eventStream(asked.length === 1 ? cutAt(cut) : rest));
+      },
+    });
+    const got: string[] = [];
+    for await (const text of client.stream('Hello').textStream()) got.push(text);
+    expect(got, `cut at byte ${cut}`).toEqual(['Grüße', ' 🌊\r\n', '水']);
+  }
 });
