@@ -31,13 +31,14 @@ export class Link {
   after: string | undefined;
   /** The id of the stream, as soon as it is known. */
   id: string | undefined;
+  /** Why the connection was lost last. */
+  lost: CodedError | undefined;
   readonly #options: LinkOptions;
   readonly #controller = new AbortController();
   #connection: Connection | undefined;
   /** Whether the server has answered: what follows joins. */
   #began = false;
   #failures = 0;
-  #lost: CodedError | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -62,8 +63,8 @@ export class Link {
         if (error.retryable && !error.status && !this.#controller.signal.aborted)
           this.#options.onConnection?.('lost');
         // A server that does not keep streams has none to come back to. One that kept it says 410.
-        if (this.#began && error.code === 'not_found' && error.status !== 410) throw this.#lost ?? error;
-        this.#lost = error;
+        if (this.#began && error.code === 'not_found' && error.status !== 410) throw this.lost ?? error;
+        this.lost = error;
         if (!(await this.#mayReturn(error))) throw error;
       }
     }

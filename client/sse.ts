@@ -10,7 +10,7 @@ const LONGEST_EVENT = 64 * 1024 * 1024;
 export function noBodyError(): CodedError {
   return new CodedError(
     'invalid_options',
-    'This fetch does not stream: pass one that does as `fetch`. In React Native: that of "expo/fetch".',
+    'This fetch does not stream: pass one that does, in React Native that of "expo/fetch".',
   );
 }
 

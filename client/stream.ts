@@ -171,7 +171,7 @@ export class ClientStream
     try {
       for (;;) {
         const { done, value: chunk } = await this.next();
-        if (done === true) return chunk;
+        if (done) return chunk;
         if (chunk.type === 'content' && chunk.content !== '') {
           calls.add(chunk.call);
           if (onReset !== undefined) kept.add(chunk);
@@ -189,7 +189,7 @@ export class ClientStream
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
   async text(): Promise<string> {
-    for (;;) if ((await this.next()).done === true) return this.#accumulator.content;
+    for (;;) if ((await this.next()).done) return this.#accumulator.content;
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
@@ -205,7 +205,7 @@ export class ClientStream
       if (waiting !== undefined) return waiting;
       this.#items = [];
       this.#given = 0;
-      if (this.#signal?.aborted === true) {
+      if (this.#signal?.aborted) {
         this.#abort();
         break;
       }
@@ -245,11 +245,10 @@ export class ClientStream
       return item;
     }
     if (!isGood(item)) {
-      this.#fail(
-        item.outcome === 'cancelled'
-          ? abortedBy(item.reason, 'The turn was cancelled.')
-          : errorOf(item.error),
-      );
+      // A server that does not keep streams has cancelled it when the connection was lost.
+      const lost = item.reason === 'left' ? this.#link.lost : undefined;
+      const isCancelled = item.outcome === 'cancelled';
+      this.#fail(isCancelled ? (lost ?? abortedBy(item.reason)) : errorOf(item.error));
       return undefined;
     }
     const result = this.#resultOf(item, item.outcome);

@@ -45,9 +45,9 @@ export function errorOfThrown(thrown: unknown): CodedError {
 }
 
 /** The error of what was ended on purpose. */
-export function abortedBy(reason: unknown, message = 'The stream was closed before its end.'): CodedError {
+export function abortedBy(reason: unknown): CodedError {
   if (isCodedError(reason)) return reason;
-  return new CodedError('aborted', message, {
+  return new CodedError('aborted', 'The stream was ended before it was complete.', {
     cause: reason,
     reason: typeof reason === 'string' ? reason : undefined,
   });

@@ -187,3 +187,20 @@ describe('a connection that breaks', () => {
     expect(error).toMatchObject({ code, status });
   });
 });
+
+test('a turn that the server has ended because its reader was lost ends with the error of the loss, and one that was stopped does not', async () => {
+  for (const [reason, code] of [
+    ['left', 'truncated'],
+    ['stopped', 'aborted'],
+  ] as const) {
+    const said = saidItems('half', ' whole').slice(0, 2);
+    const events = eventsOf([...said, { type: 'end', outcome: 'cancelled', reason }]);
+    await using server = await turnServer((asked, response) => {
+      if (asked.method === 'GET') return sendEvents(asked, response, events);
+      // The answer ends in good order, as one does through a proxy.
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(events.slice(0, 2).join(''));
+    });
+    const error = await errorOf(createClient({ url: server.url, ...soon }).run('Hello'));
+    expect(error).toMatchObject({ code, partial: { content: 'half' } });
+  }
+});
