@@ -79,6 +79,11 @@ class Runs implements AsyncDisposable {
   readonly #host: ReaderHost;
   readonly #sweeper: Sweeper;
   #isClosing = false;
+  /** No time is left for what runs. */
+  #isEnding = false;
+  /** How many turns that were taken are being opened, and who waits for that. */
+  #opening = 0;
+  #opened: PromiseWithResolvers<void> | undefined;
 
   constructor(pipelines: Pipeline | Readonly<Record<string, Pipeline>>, settings: Settings) {
     this.#pipelines = pipelines;
@@ -234,11 +239,14 @@ class Runs implements AsyncDisposable {
   async close(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
     this.#isClosing = true;
-    const runs = this.#runs.all;
-    const end = (): void => runs.forEach((run) => this.#shutDown(run));
+    const end = (): void => {
+      this.#isEnding = true;
+      for (const run of this.#runs.all) this.#shutDown(run);
+    };
     if (signal?.aborted === true) end();
     else signal?.addEventListener('abort', end, { once: true });
-    await Promise.all([...runs.map(({ finished }) => finished), this.#sweeper.close()]);
+    if (this.#opening > 0) await (this.#opened ??= Promise.withResolvers<void>()).promise;
+    await Promise.all([...this.#runs.all.map(({ finished }) => finished), this.#sweeper.close()]);
     signal?.removeEventListener('abort', end);
   }
 
@@ -255,14 +263,23 @@ class Runs implements AsyncDisposable {
     stream: () => PipelineStream,
   ): Promise<Opened> {
     const { log, leaseMs, storeWaitMs } = this.#settings;
-    const open = (): Promise<Opened> => log.open(key, start, { leaseMs });
-    let { value: opened } = await logCall('open', open, storeWaitMs);
-    if (again && opened.as === 'ended' && opened.end.outcome !== 'completed') {
-      const reopen = (): Promise<Opened> => log.open(key, start, { leaseMs, again: true });
-      ({ value: opened } = await logCall('open', reopen, storeWaitMs));
+    const isLate = this.#isClosing;
+    this.#opening++;
+    try {
+      const open = (): Promise<Opened> => log.open(key, start, { leaseMs });
+      let { value: opened } = await logCall('open', open, storeWaitMs);
+      if (again && opened.as === 'ended' && opened.end.outcome !== 'completed') {
+        const reopen = (): Promise<Opened> => log.open(key, start, { leaseMs, again: true });
+        ({ value: opened } = await logCall('open', reopen, storeWaitMs));
+      }
+      if (opened.as !== 'owner') return opened;
+      const run = this.#begin(key, start, opened, stream);
+      // One that was opened before the process began to shut down has the time that is left for what runs.
+      if (isLate) this.#shutDown(run);
+      return opened;
+    } finally {
+      if (--this.#opening === 0) this.#opened?.resolve();
     }
-    if (opened.as === 'owner') this.#begin(key, start, opened, stream);
-    return opened;
   }
 
   async #takeOver(
@@ -276,10 +293,11 @@ class Runs implements AsyncDisposable {
     // Nobody else waits for the session, so the dead run has its lease. Otherwise the lease may be another's, which must not lose it.
     const onBusy = others.every((id) => id === key.id) ? 'supersede' : 'queue';
     const more: ExecutionOptions = session === undefined ? {} : { onBusy };
-    this.#begin(key, start, opened, () => this.#execution(start, request, more));
+    const run = this.#begin(key, start, opened, () => this.#execution(start, request, more));
+    if (this.#isClosing) this.#shutDown(run);
   }
 
-  #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): void {
+  #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): Run {
     const { log, storeWaitMs, orphanMs, coalesceMs = log.coalesceMs ?? 0 } = this.#settings;
     const { onEnd, keepTrace: keepsTrace } = this.#settings;
     const ended = (end: SentEnd): void => {
@@ -302,7 +320,8 @@ class Runs implements AsyncDisposable {
       stream,
     });
     this.#runs.add(run);
-    if (this.#isClosing) this.#shutDown(run);
+    if (this.#isEnding) this.#shutDown(run);
+    return run;
   }
 
   #shutDown(run: Run): void {

@@ -179,6 +179,45 @@ describe('close()', () => {
     expect([isClosed, got.end?.outcome]).toEqual([true, 'completed']);
   });
 
+  test.each([
+    ['goes on to its end', false, ['completed', undefined]],
+    ['ends if the signal aborts meanwhile', true, ['failed', 'shutdown']],
+  ])('waits for a turn that was taken and is being opened, which %s', async (_what, isAborted, end) => {
+    const model = new Model().give(texts('a'));
+    const stage = new Stage();
+    const gate = Promise.withResolvers<void>();
+    const open = stage.log.open.bind(stage.log);
+    stage.log.open = async (...given) => {
+      await gate.promise;
+      return open(...given);
+    };
+    const { runs } = stage.process(model.middleware, { onOwnerLost: 'end' });
+    const got = reading(runs.stream(session, 'hi'));
+    const controller = new AbortController();
+    let isClosed = false;
+    // Both calls wait.
+    const closed = [runs.close({ signal: controller.signal }), runs.close()];
+    void Promise.all(closed).then(() => (isClosed = true));
+    await tick();
+    if (isAborted) controller.abort();
+    gate.resolve();
+    await tick();
+    expect(isClosed).toBe(isAborted);
+    model.give(stop());
+    await tick();
+    expect([isClosed, got.end?.outcome, got.end?.reason]).toEqual([true, ...end]);
+  });
+
+  test('gives up a turn that was asked for before and is read after that', async () => {
+    const model = new Model();
+    const { runs } = new Stage().process(model.middleware, { onOwnerLost: 'end' });
+    const stream = runs.stream(session, 'hi', { turnId: 't' });
+    await runs.close();
+    const got = reading(stream);
+    await tick();
+    expect([got.end?.outcome, got.end?.reason, model.calls]).toEqual(['failed', 'shutdown', []]);
+  });
+
   test('ends them when its signal aborts, and their readers learn why', async () => {
     const model = new Model().give(texts('a'));
     const { runs } = new Stage().process(model.middleware, { onOwnerLost: 'end' });
