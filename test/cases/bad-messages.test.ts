@@ -37,7 +37,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
     [
       'an unknown detail',
       part({ type: 'image', url: 'https://a.example/b.png', detail: 'ultra' }),
-      'message.content[0].detail is a string: give "auto" or "low" or "high", or leave it out.',
+      'message.content[0].detail is a string: give "auto" or "low" or "high" or "original", or leave it out.',
     ],
     [
       "another library's field",

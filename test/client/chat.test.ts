@@ -3,7 +3,7 @@ import { Chat, createClient } from '../../client/index.ts';
 import type { WireItem } from '../../client/wire.ts';
 import { byHand, chatOf, json, says, told, until } from './chat-stage.ts';
 import { saidItems } from './items.ts';
-import { turn } from './turn.ts';
+import { soon, turn } from './turn.ts';
 import { eventsOf, sendEvents, turnServer } from './turn-server.ts';
 
 describe('a chat', () => {

@@ -43,7 +43,11 @@ function App(): ReactNode {
     h('button', { onClick: () => void chat.stop() }, 'stop'),
     h('button', { onClick: () => void chat.regenerate() }, 'regenerate'),
     h('button', { onClick: () => void chat.resume() }, 'resume'),
-    h('button', { onClick: () => setConversation((one) => (one === 'chat-1' ? 'chat-2' : 'chat-1')) }, 'other'),
+    h(
+      'button',
+      { onClick: () => setConversation((one) => (one === 'chat-1' ? 'chat-2' : 'chat-1')) },
+      'other',
+    ),
     call !== undefined &&
       h('p', null, call.name, h('button', { onClick: () => void chat.approve(call.callId) }, 'approve')),
   );

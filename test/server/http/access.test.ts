@@ -30,7 +30,7 @@ describe('a token as a subprotocol', () => {
     const { ask } = stage('Hi', { auth: { tokens: { [token]: 'ada' } } });
     const headers = { upgrade: 'websocket', 'sec-websocket-protocol': protocols };
     // It may call: only a socket is not to be had in the process.
-    expect((await ask('/ws', { as: '', headers })).status).toBe(426);
+    expect((await ask('/ws', { as: '', headers })).status).toBe(404);
     expect((await ask('/ws', { as: '', headers: { upgrade: 'websocket' } })).status).toBe(401);
   });
 

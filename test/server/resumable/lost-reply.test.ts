@@ -188,7 +188,7 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const two = stage.process(says('never'), { onOwnerLost: 'end', storeWaitMs: 3_000 });
     const got = await readingOf(two);
     one.log.halt();
-    const mend = breakStore(stage);
+    const repair = breakStore(stage);
     await tick(DEAD_MS + 2_000);
     expect(got.end).toBeUndefined();
     await tick(2_000);
@@ -196,7 +196,7 @@ describe('what was seen of a turn whose process died and that nobody runs again'
       'failed',
       ['What had come of the reply was not saved.'],
     ]);
-    mend();
+    repair();
     expect(await linesOf(stage.store, session)).toEqual(['user: hi']);
     await wakeUp(one);
   });
@@ -208,11 +208,11 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     void readingOf(two);
     await tick();
     one.log.halt();
-    const mend = breakStore(stage);
+    const repair = breakStore(stage);
     await tick(DEAD_MS);
     await two.runs.close({ signal: AbortSignal.abort() });
     await tick(STORED_MS);
-    mend();
+    repair();
     const got = await readingOf(finder(stage));
     await found();
     expect([got.end?.outcome, got.end?.warnings]).toEqual(['failed', undefined]);
@@ -225,9 +225,9 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const { one } = await dying(stage);
     const seen = await atTheEnd(stage, finder(stage));
     one.log.halt();
-    const mend = breakStore(stage);
+    const repair = breakStore(stage);
     await tick(DEAD_MS + 2 * LEASE_MS);
-    mend();
+    repair();
     await tick(DEAD_MS);
     expect(seen()).toEqual(['failed', 'owner_lost', SEEN]);
     await wakeUp(one);

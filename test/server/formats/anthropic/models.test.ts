@@ -22,12 +22,20 @@ describe("a page of Anthropic's list of models", () => {
     ['limit=2&before_id=b', 'a', false],
     // Before the first one there is nothing.
     ['limit=2&before_id=a', '', false],
-    ['limit=0', 'abcde', false],
-    ['limit=-1', 'abcde', false],
-    ['limit=1.5', 'abcde', false],
-    ['limit=many', 'abcde', false],
   ])('%s', (query, ids, hasMore) => {
     expect(page(query)).toEqual([ids, hasMore]);
+  });
+
+  test.each([
+    ['limit=0', 'limit'],
+    ['limit=-1', 'limit'],
+    ['limit=1.5', 'limit'],
+    ['limit=many', 'limit'],
+    ['limit=1001', 'limit'],
+    ['after_id=z', 'after_id'],
+    ['before_id=z', 'before_id'],
+  ])('%s is refused', (query, field) => {
+    expect(() => page(query)).toThrow(`${field}: `);
   });
 });
 
