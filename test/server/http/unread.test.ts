@@ -53,7 +53,7 @@ describe('S11 a client that does not read', () => {
     const connections = await serve({ slowClientMs: 50 });
     const socket = ask(path, body);
     await once(socket, 'readable');
-    await vi.waitFor(async () => expect(await connections()).toBe(0), { timeout: 10_000 });
+    await expect.poll(connections).toBe(0);
     socket.destroy();
   });
 
