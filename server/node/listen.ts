@@ -93,8 +93,14 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
     },
     ...(sockets !== undefined && { websocket: { server: sockets } }),
   });
-  server.prependListener('request', (_request, response: ServerResponse) =>
-    response.once('prefinish', () => cutIfNotRead(response, service)),
+  const { slowClientMs } = service.settings;
+  // One function for all answers: an open one holds less.
+  function onAnswered(this: ServerResponse): void {
+    cutIfNotRead(this, slowClientMs);
+  }
+  server.prependListener(
+    'request',
+    (_request, response: ServerResponse) => void response.on('prefinish', onAnswered),
   );
   if (!isHttp1(server))
     throw new SluiceError('invalid_options', 'listen(): the server is not one of HTTP/1.1.');
@@ -152,8 +158,8 @@ async function socketServer({ settings, log }: Service): Promise<SocketServer | 
 }
 
 /** An answer that is complete may wait in memory for a client that does not read. As long as the client takes some of it, it is not cut off. */
-function cutIfNotRead(response: ServerResponse, { settings }: Service): void {
-  if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(Math.max(1, settings.slowClientMs));
+function cutIfNotRead(response: ServerResponse, slowClientMs: number): void {
+  if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(Math.max(1, slowClientMs));
 }
 
 function isHttp1(server: object): server is Server {
