@@ -14,8 +14,8 @@ export class Places {
   readonly #held = new Set<Place>();
   readonly #leaving = new Set<Promise<void>>();
   #renewals: ReturnType<typeof setInterval> | undefined;
-  /** What the ids of its places begin with, and how many there were: together they are unique over all processes. */
-  readonly #process = newId();
+  /** What the ids of its places begin with, and how many there were: together they are unique over all processes. Workers allow no random number where a module starts. */
+  #process: string | undefined;
   #count = 0;
 
   constructor(counter: CallerCounter, log: Logger) {
@@ -26,6 +26,7 @@ export class Places {
 
   /** A place that is not held yet. */
   of(caller: string, limits: CountedLimits): Place {
+    this.#process ??= newId();
     return new Place(`${this.#process}.${this.#count++}`, caller, limits, this.#leaseMs, this);
   }
 

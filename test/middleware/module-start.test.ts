@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 
 afterEach(() => vi.restoreAllMocks());
 
-test('a pipeline of all that is built in needs no timer, no random number and no request before its first execution', async () => {
+test('a pipeline of all that is built in, and its server, need no timer, no random number and no request before the first execution', async () => {
   // Modules that nobody has used yet.
   vi.resetModules();
   const { Pipeline } = await import('sluice');
@@ -13,6 +13,8 @@ test('a pipeline of all that is built in needs no timer, no random number and no
   const { anthropic } = await import('sluice/providers/anthropic');
   const { demo } = await import('sluice/providers/demo');
   const { openai } = await import('sluice/providers/openai');
+  const { createServer } = await import('sluice/server');
+  const { memoryLog } = await import('sluice/server/chunk-log');
   const used: string[] = [];
   const note = (name: string) => (): never => {
     used.push(name);
@@ -25,7 +27,7 @@ test('a pipeline of all that is built in needs no timer, no random number and no
   vi.spyOn(crypto, 'getRandomValues').mockImplementation(note('getRandomValues'));
   vi.spyOn(Math, 'random').mockImplementation(note('random'));
   for (const model of [demo(), openai({ apiKey: 'none' }), anthropic({ apiKey: 'none' })]) {
-    new Pipeline([
+    const pipeline = new Pipeline([
       logging(),
       cost(),
       system('Be brief.'),
@@ -35,6 +37,8 @@ test('a pipeline of all that is built in needs no timer, no random number and no
       timeout({ idleMs: 1_000 }),
       provider(model),
     ]);
+    createServer(pipeline, { auth: false });
+    createServer(pipeline, { auth: { tokens: { secret: 'ada' } }, resumable: true, log: memoryLog() });
   }
   expect(used).toEqual([]);
 });
