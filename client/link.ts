@@ -103,7 +103,7 @@ export class Link {
     return connection;
   }
 
-  /** Waits before the next attempt: so long, or until the device is online again. False: there is none, or the reader has left. */
+  /** Waits before the next attempt, or until the device is online again. False: there is no further attempt, or the reader has left. */
   async #mayReturn(error: CodedError): Promise<boolean> {
     const { attempts, initialMs, maxMs } = this.#options.reconnect;
     const { signal } = this.#controller;

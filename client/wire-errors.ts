@@ -37,7 +37,7 @@ function waitOf(header: string | null | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** What was thrown, as a `SluiceError`: that of a broken connection if it is none. */
+/** What was thrown, as a `SluiceError`. Anything else counts as a broken connection. */
 export function errorOfThrown(thrown: unknown): CodedError {
   return isCodedError(thrown)
     ? thrown

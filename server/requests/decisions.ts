@@ -9,8 +9,8 @@ export const DENIED = 'The user denied this call.';
 export type DecidedCalls = Record<string, Decision>;
 
 /**
- * The turn that goes on with decisions; undefined if there are none. `said`: what the user says besides. The id of the turn follows from the calls: a request that comes again is the
- * same turn.
+ * The turn that goes on with decisions; undefined if there are none. `said`: messages of the user in the same request. The id of the turn follows from the calls, so that a request
+ * that comes again is the same turn.
  */
 export function decidedTurn(
   on: DecidedCalls,
